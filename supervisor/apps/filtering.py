@@ -119,6 +119,11 @@ class Filtering:
         return sum(len(group.rules) for group in self._groups or ())
 
     @property
+    def rules_valid(self) -> int:
+        """The number of rules that the groups have, whether or not X's language can express them."""
+        return sum(len(group.rules) + len(group.refused) for group in self._groups or ())
+
+    @property
     def again_at(self) -> float | None:
         """When the sync goes on (monotonic seconds); None when it waits for nothing."""
         return self._again_at

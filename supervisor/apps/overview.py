@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from traptor.common.rules.rule import Rejected
+from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.app import App
 from traptor.supervisor.gaps.interval import Instant
 from traptor.supervisor.money.account import Account
@@ -28,18 +29,22 @@ def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
         return None if mono is None else round(now.wall + mono - now.mono, 3)
 
     hold = app.hold()
+    in_effect = 0 if app.in_effect is None else len(app.in_effect.rules)
     return {
         "key": app.key.name,
         "key_id": app.key.key_id,
         "hold": None if hold is None else hold.kind,
         "hold_why": None if hold is None else hold.text,
         "hold_until": None if hold is None else hold.until,
-        "rules": app.filtering.rules_wanted,
-        "rules_in_effect": 0 if app.in_effect is None else len(app.in_effect.rules),
+        "rules": app.filtering.rules_valid,
+        "rules_in_effect": in_effect,
+        "pending": max(0, app.filtering.rules_valid - in_effect - len(app.composed.left_out)),
         "waiting": len(app.composed.waiting),
         "waiting_first": _rules(app.composed.waiting),
         "rejected": len(app.composed.refused),
         "rejected_first": _rules(app.composed.refused),
+        "rejected_by_type": _by_type(app.composed.refused_by_group),
+        "mostly_rejected": [str(group) for group in app.composed.mostly_refused[:_MOST_LISTED]],
         "filters": _filters(app, now),
         "sync": {
             "again_at": wall(app.filtering.again_at),
@@ -112,6 +117,13 @@ def _reads(reads: Reads, prices: Prices) -> dict[str, Any]:
         "foreign_dollars": round(reads.foreign * prices.post, 4),
         "dollars": round(reads.dollars(prices), 4),
     }
+
+
+def _by_type(by_group: Mapping[GroupId, int]) -> dict[str, int]:
+    found = Counter[str]()
+    for group, number in by_group.items():
+        found[str(group.type)] += number
+    return dict(found)
 
 
 def _rules(rules: Sequence[Rejected]) -> list[dict[str, str]]:

@@ -133,7 +133,7 @@ def _app_plan(settings: Settings, key: ApiKey, snapshots: Mapping[GroupId, Snaps
         if key.groups is None or key.groups.serves(group)
     )
     limits = app_limits(settings)
-    standing = Standing().listed(look.filters or (), 0.0)
+    standing = Standing(refused=look.refused).listed(look.filters or (), 0.0)
     found = composed(groups, limits, standing, 0.0)
     changes = difference(standing, found.goal, 0.0)
     expand, method = Expand(settings.traptor.expand), fill_method(settings)

@@ -11,6 +11,7 @@ from traptor.common.text import counted
 from traptor.supervisor.ctl.completion import connection_names
 from traptor.supervisor.ctl.printing.tables import as_json, print_json, print_line
 from traptor.supervisor.ctl.target import Target, pass_target
+from traptor.supervisor.status.phrases import rules_of
 from traptor.supervisor.status.terms import age, local_time, number, since
 
 Json = Mapping[str, Any]
@@ -173,7 +174,8 @@ def _last_match(rule: Json) -> str:
 
 def _stands(one: Json) -> str:
     if one["collecting"]:
-        return f"collecting {counted(one['rules'], 'rule')} {_for(one)}".rstrip()
+        some = f"{rules_of(one)} rules" if one.get("uncollected") else counted(one["rules"], "rule")
+        return f"collecting {some} {_for(one)}".rstrip()
     wait = one.get("wait") or {"why": one["waits_for"] or one["state"].lower(), "until": one["waits_until"]}
     why, until = wait["why"], f", until {local_time(wait['until'])}" if wait["until"] else ""
     return f"NOT COLLECTING {counted(one['rules'], 'rule')} {_for(one)}: {why}{until}"

@@ -16,13 +16,20 @@ def of_rules(status: Json) -> Iterator[Family]:
     for group in groups:
         rules[type_of(group["group"])] += group["rules"]
         rejected[type_of(group["group"])] += group["rejected"]
+    for app in status.get("apps", ()):
+        rejected.update(app["rejected_by_type"])
     waiting = Counter[str]()
     for c in connections:
         waiting[type_of(c["connection"])] += (
             c["uncollected"] if c["state"] == ConnectionState.WAITING_FOR_KEY else 0
         )
     yield gauge("rules", "Valid rules.", ("type",), by_name(rules))
-    yield gauge("rules_rejected", "Rules that cannot be streamed.", ("type",), by_name(rejected))
+    yield gauge(
+        "rules_rejected",
+        "Rules that are invalid, or that X does not take.",
+        ("type",),
+        by_name(rejected),
+    )
     yield gauge("rules_unassigned", "Rules without a key.", ("type",), by_name(waiting))
     yield gauge(
         "rules_not_collected",

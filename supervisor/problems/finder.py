@@ -122,7 +122,11 @@ def _of_apps(status: Json) -> Iterator[OpenProblem]:
             yield _plain(Subject.APP, name, "unfit", why, meanings.RULES_UNFIT, rules=app["waiting"])
         if app["rejected"]:
             why = _first(app["rejected_first"], "")
-            yield _plain(Subject.APP, name, "rejected", why, meanings.RULES_REJECTED, rules=app["rejected"])
+            if most := app["mostly_rejected"]:
+                others = " and of other groups" if len(most) > 1 else ""
+                why = f"most rules of {most[0]}{others}; {why}"
+            kind, meaning = _rejection(is_of_most=bool(most))
+            yield _plain(Subject.APP, name, kind, why, meaning, rules=app["rejected"])
         if app["sync"]["trouble"] is not None:
             why, again_at = app["sync"]["trouble"], app["sync"]["again_at"]
             yield _plain(Subject.APP, name, "sync", why, meanings.SYNC_FAILS, until=again_at)
@@ -155,6 +159,13 @@ def _of_fills(status: Json) -> Iterator[OpenProblem]:
         )
 
 
+def _rejection(*, is_of_most: bool) -> tuple[str, StateMeaning]:
+    """Return the kind and meaning of rejected rules; of most rules of a group they are graver."""
+    if is_of_most:
+        return "mostly_rejected", meanings.RULES_MOSTLY_REJECTED
+    return "rejected", meanings.RULES_REJECTED
+
+
 def _first(rules: list[Json], otherwise: str) -> str:
     return f"{rules[0]['key']}: {rules[0]['reason']}" if rules else otherwise
 
@@ -171,7 +182,8 @@ def _of_groups(status: Json) -> Iterator[OpenProblem]:
             yield _plain(Subject.GROUP, name, "rules_suspect", why, meanings.RULES_SUSPECT)
         if group["rejected"]:
             why, number = _first(group["rejected_rules"], ""), group["rejected"]
-            yield _plain(Subject.RULES, name, "rejected", why, meanings.RULES_REJECTED, rules=number)
+            kind, meaning = _rejection(is_of_most=number > group["rules"])
+            yield _plain(Subject.RULES, name, kind, why, meaning, rules=number)
     if status["strays"]:
         why = _first(status["stray_keys"], "")
         yield _plain(Subject.RULES, "strays", "strays", why, meanings.STRAYS, rules=status["strays"])

@@ -163,6 +163,7 @@ RULES_SUSPECT = StateMeaning(
     (LinePair("rules suspect", "rules are no longer suspect"),),
 )
 RULES_REJECTED = StateMeaning(WARNING, "correct the rules, or delete them", (_REJECTED,))
+RULES_MOSTLY_REJECTED = StateMeaning(ERROR, "correct the rules, or delete them")
 STRAYS = StateMeaning(WARNING, "correct the names of these keys, or delete them", (_REJECTED,))
 RULES_UNFIT = StateMeaning(
     ERROR,

@@ -56,7 +56,7 @@ def subject_of(problem: OpenProblem) -> str:
         case Subject.GROUP:
             return f"{name} RULES SUSPECT"
         case Subject.RULES:
-            return f"{name} REJECTED {_rules(rules)}"
+            return f"{name} {'MOSTLY ' * (problem.kind == 'mostly_rejected')}REJECTED {_rules(rules)}"
         case Subject.HEARTBEAT:
             return f"heartbeat of {name} {_capitals(problem.kind)}"
         case Subject.REDIS:

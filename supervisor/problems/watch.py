@@ -96,6 +96,10 @@ def _say_begin(problem: OpenProblem, since: float) -> None:
             log.log(problem.level, "rules are not collected" if waits else "refresh waits", extra=said)
         case Subject.KEY:
             log.log(problem.level, "key cannot be used", extra=fields(key=problem.name, **about))
+        case Subject.RULES | Subject.APP:
+            log.log(
+                problem.level, "most rules of a group are rejected", extra=fields(of=problem.name, **about)
+            )
         case Subject.OUTBOX:
             said = fields(connection=problem.name, **about)
             log.log(problem.level, "messages wait that no worker has", extra=said)
@@ -111,6 +115,9 @@ def _say_end(problem: OpenProblem, lasted_s: float) -> None:
             log.info("rules no longer wait", extra=fields(connection=problem.name, after_s=lasted_s))
         case Subject.KEY:
             log.info("key trouble is over", extra=fields(key=problem.name, after_s=lasted_s))
+        case Subject.RULES | Subject.APP:
+            said = fields(of=problem.name, after_s=lasted_s)
+            log.info("no longer most rules of a group are rejected", extra=said)
         case Subject.OUTBOX:
             said = fields(connection=problem.name, after_s=lasted_s)
             log.info("no message waits without a worker", extra=said)

@@ -41,6 +41,8 @@ _SAVE_PIECE = """
     ON CONFLICT (key_id, what, name) DO UPDATE SET piece = excluded.piece"""
 _DROP_PIECE = "DELETE FROM app_pieces WHERE key_id = ? AND what = ? AND name = ?"
 _LOAD_PIECES = "SELECT name, piece FROM app_pieces WHERE key_id = ? AND what = ?"
+_LOAD_STANDING = "SELECT key_id, name, piece FROM app_pieces WHERE what = 'standing'"
+_HAS_PIECES = "SELECT 1 FROM sqlite_master WHERE name = 'app_pieces'"
 _FORGET_PIECES = "DELETE FROM app_pieces WHERE key_id = ? AND what = ?"
 _KEYS_OF_APPS = "SELECT key_id FROM apps UNION SELECT key_id FROM app_pieces"
 _NOTE_GONE = "INSERT INTO gone_keys (key_id, since) VALUES (?, ?)"
@@ -194,6 +196,21 @@ def kept_keys(path: Path) -> dict[str, Any] | None:
     with explained(path):
         is_of_now = bool(rows_read_only(path, _HAS_CHANGED_KEYS))  # else an older version wrote it
         return _decoded_keys(rows_read_only(path, _LOAD_ALL_OF_KEYS if is_of_now else _LOAD_KEYS))
+
+
+def kept_standing(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what a supervisor saved of the filters in each app, by key_id, whether or not it runs.
+
+    Writes nothing. Raises TraptorError when the file cannot be used.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if not path.exists():
+        return found
+    with explained(path):
+        if rows_read_only(path, _HAS_PIECES):  # else an older version wrote it
+            for key_id, name, piece in rows_read_only(path, _LOAD_STANDING):
+                found.setdefault(key_id, {})[name] = orjson.loads(piece)
+    return found
 
 
 def _decoded_keys(rows: list[Any]) -> dict[str, Any] | None:

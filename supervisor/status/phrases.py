@@ -117,8 +117,24 @@ def app_state(app: Json) -> str:
     """Return what an app at X does: it reads, or why it does not."""
     if app["hold"] is not None:
         return f"{app['hold']}: {app['hold_why']}"
-    waits = app["rules"] - app["rules_in_effect"]
-    return "all rules in effect" if not waits else f"{number(waits)} of {number(app['rules'])} rules not yet"
+    in_effect, rules = app["rules_in_effect"], app["rules"]
+    if in_effect == rules:
+        return "all rules in effect"
+    counts = (
+        (app.get("pending", rules - in_effect), "not yet"),  # a supervisor of before tells only these two
+        (app.get("rejected"), "rejected"),
+        (app.get("waiting"), "without room"),
+    )
+    others = [f"{number(count)} {what}" for count, what in counts if count]
+    return ", ".join((f"{number(in_effect)} of {counted(rules, 'rule')} in effect", *others))
+
+
+def rules_of(one: Json) -> str:
+    """Return how many rules a connection has, or of how many it collects some: `1 of 3`."""
+    missing = one.get("uncollected", 0) if one["collecting"] else 0
+    return (
+        number(one["rules"]) if not missing else f"{number(one['rules'] - missing)} of {number(one['rules'])}"
+    )
 
 
 def app_filters(app: Json) -> str:

@@ -51,7 +51,7 @@ def status_of(
     return status(world.context, cast(Any, known_groups), around, world.now)
 
 
-def group(name: str, *, suspect: bool = False, rejected: tuple[Rejected, ...] = ()) -> Any:
+def group(name: str, *, suspect: bool = False, rules: int = 0, rejected: tuple[Rejected, ...] = ()) -> Any:
     """A group as the status asks for it."""
-    snapshot = SimpleNamespace(rules=(), rejected=rejected, inactive=0)
+    snapshot = SimpleNamespace(rules=range(rules), rejected=rejected, inactive=0)
     return SimpleNamespace(id=GroupId.parse(name), snapshot=snapshot, suspect=suspect, ticket=0)

@@ -61,6 +61,24 @@ class Composed:
         """The number of filters with several clauses."""
         return len({one.text for one in self.composition.filters if one.is_packed})
 
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """The Redis keys of the rules that wait for room, or are refused."""
+        return frozenset(rule.key for rule in (*self.waiting, *self.refused))
+
+    @cached_property
+    def refused_by_group(self) -> Counter[GroupId]:
+        """How many rules of each group are refused, where any are."""
+        return Counter(rule.group for rule in self.refused if rule.group is not None)
+
+    @cached_property
+    def mostly_refused(self) -> tuple[GroupId, ...]:
+        """The groups of which more rules are refused than not."""
+        rules = {one.group: len(one.rules) + len(one.refused) for one in self.basis.groups}
+        return tuple(
+            sorted(group for group, n in self.refused_by_group.items() if 2 * n > rules.get(group, 0))
+        )
+
     @property
     def single(self) -> int:
         """The number of filters with one clause."""

@@ -12,6 +12,7 @@ from traptor.supervisor.status.phrases import (
     app_state,
     ownerless,
     problem_lines,
+    rules_of,
     state_words,
     summary,
 )
@@ -110,7 +111,7 @@ def _row(one: Json, line: Spark, strip: Strip) -> ConnectionRow:
         state=state,
         tone=tone,
         since=f"for {since(one['since'])}" if one["since"] is not None else "",
-        rules=number(one["rules"]),
+        rules=rules_of(one),
         rate="" if rate is None else f"{rate:.1f}",
         spark=line,
         strip=strip,

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from support.appworld import AppWorld, group_of
 
@@ -24,9 +25,11 @@ from traptor.supervisor.apps.overview import overview
 from traptor.supervisor.apps.settings import AppSettings
 from traptor.supervisor.apps.wanted.composed import AppLimits
 from traptor.supervisor.filters.sync.goal import ForeignFilters
+from traptor.supervisor.filters.sync.memory import load_standing
 from traptor.supervisor.filters.sync.standing import EFFECT_S
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.money.reads import Expand, Reads
+from traptor.supervisor.state.store import kept_standing
 from traptor.supervisor.xapi.batch import NewFilter
 from traptor.supervisor.xapi.exchange import TIMEOUT_S, Ask, Exchange, Reply
 from traptor.supervisor.xapi.failures import RequestRefused
@@ -331,6 +334,14 @@ def test_an_app_without_a_valid_filter_is_never_connected(world: AppWorld) -> No
     world.serve(track=["the"])
     app = world.brought()
     assert kind(app) is HoldKind.NO_FILTERS
+
+
+def test_what_x_refused_can_be_read_beside_the_supervisor(world: AppWorld) -> None:
+    assert kept_standing(world.state) == {}
+    world.serve(track=["storm", "the"])
+    world.brought()
+    [pieces] = kept_standing(world.state).values()
+    assert list(load_standing(pieces, 0.0, world.clock().wall).refused) == ["the"]
 
 
 def test_an_app_without_rules_says_so(world: AppWorld) -> None:
@@ -916,8 +927,10 @@ def test_an_app_as_it_is_shown(start: Callable[..., AppWorld]) -> None:
         return overview(app, Expand.USERS, world.clock())
 
     seen = world.use(shown)
-    assert json.loads(json.dumps(seen)) == seen
-    assert (seen["key"], seen["hold"], seen["rules"], seen["rules_in_effect"]) == ("one", None, 4, 3)
+    assert json.loads(orjson.dumps(seen)) == seen
+    assert (seen["key"], seen["hold"], seen["rules"], seen["rules_in_effect"]) == ("one", None, 5, 3)
+    assert (seen["pending"], seen["rejected_by_type"]) == (0, {"track": 2})
+    assert seen["mostly_rejected"] == ["track:0"]
     assert [one["key"] for one in seen["rejected_first"]] == ["traptor-track:0:2", "traptor-track:0:1"]
     filters = seen["filters"]
     assert (filters["single"], filters["packed"], filters["standing"]) == (1, 1, 3)

@@ -14,9 +14,12 @@ from traptor.common.config.settings import load_settings
 from traptor.common.rules.rule import GroupId, Rejected
 from traptor.supervisor.apps.wanted.translated import Wording, translated
 from traptor.supervisor.checks.appplan import AppPlan, app_plans, planned_apps
-from traptor.supervisor.checks.appreport import as_json, caps_of, differences_of, print_apps
+from traptor.supervisor.checks.appreport import as_json, caps_of, differences_of, load_of, print_apps
+from traptor.supervisor.checks.xlook import XLook
+from traptor.supervisor.filters.sync.standing import Refusal
 from traptor.supervisor.money.caps import Caps
 from traptor.supervisor.rules.snapshot import Snapshot
+from traptor.supervisor.xapi.answers import ListedFilter
 
 
 @pytest.fixture
@@ -60,6 +63,25 @@ def test_the_groups_of_an_app_are_whole_in_a_narrow_terminal(plans: tuple[AppPla
     out = io.StringIO()
     print_apps(Console(file=out, width=80), [replace(plans[0], groups=(group,))])
     assert "…" not in out.getvalue()
+
+
+def test_what_x_refused_to_a_supervisor_lately_is_rejected_and_not_asked_for_again(tmp_path: Path) -> None:
+    ini = tmp_path / "traptor.ini"
+    ini.write_text("[traptor]\napi = v2\noutput = jsonl:-\n[key:one]\nbearer_token = t\n")
+    ini.chmod(0o600)
+    settings = load_settings(ini)
+    rules = [rule("track:0", number, value) for number, value in enumerate(("storm", "the"))]
+    snapshots = {rules[0].group: Snapshot.of(rules[0].group, rules, 0.0)}
+    standing = (ListedFilter("1", "storm", "traptor/default/track:0/0"),)
+
+    def planned(**refused: Refusal) -> AppPlan:
+        [plan] = app_plans(settings, snapshots, {settings.keys[0].key_id: XLook(standing, refused=refused)})
+        return plan
+
+    assert planned().load.requests == 1
+    plan = planned(the=Refusal("X does not take it", 100.0))
+    assert [(one.key, one.reason) for one in plan.composed.refused] == [(rules[1].key, "X does not take it")]
+    assert load_of(plan) == "its filters stand at X already"
 
 
 def test_a_rule_that_x_refuses_is_not_among_those_that_find_less(plans: tuple[AppPlan, ...]) -> None:

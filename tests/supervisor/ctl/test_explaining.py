@@ -29,6 +29,11 @@ def test_the_first_line_about_a_connection_is_the_sentence_of_its_problem() -> N
     assert about(a_connection(), None)[0] == "track:0: collecting 352 rules for 12 min"
 
 
+def test_a_connection_that_collects_some_of_its_rules_says_of_how_many() -> None:
+    [first, *_] = about(a_connection("v2:app", rules=3, uncollected=2), None)
+    assert first == "v2:app: collecting 1 of 3 rules for 12 min"
+
+
 def test_a_rule_that_is_not_collected_has_the_sentence_of_its_connection() -> None:
     first, second, *_ = about_rule(silent(), SENTENCE)
     assert first == "traptor-follow:0:17: NOT COLLECTED: follow:0 is to carry it"

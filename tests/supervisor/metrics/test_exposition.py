@@ -102,7 +102,8 @@ def test_keys_redis_rules_and_reload(world: SteppedWorld) -> None:
 
 def test_what_x_bills_to_an_app(world: SteppedWorld) -> None:
     app = {
-        "key": "a1", "waiting": 3, "hold": None, "filters": {"standing": 9, "foreign": 1, "free": 90},
+        "key": "a1", "waiting": 3, "hold": None, "rejected_by_type": {"track": 2},
+        "filters": {"standing": 9, "foreign": 1, "free": 90},
         "today": {"dollars": 1.5, "posts": 300}, "month": {"dollars": 20.0, "posts": 4000},
         "caps": [{"cap": "daily_dollars", "percent": 75.0}],
     }  # fmt: skip
@@ -112,6 +113,7 @@ def test_what_x_bills_to_an_app(world: SteppedWorld) -> None:
     assert found["traptor_app_cap_used_ratio", ("daily_dollars", "a1")] == 0.75
     assert found["traptor_app_filters", ("a1", "free")] == 90
     assert found["traptor_app_rules_waiting", ("a1",)] == 3
+    assert found["traptor_rules_rejected", ("track",)] == 2
 
 
 def test_no_counter_falls_though_the_status_does_and_what_is_gone_is_forgotten(world: SteppedWorld) -> None:

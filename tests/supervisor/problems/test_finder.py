@@ -148,7 +148,7 @@ def test_suspect_rejected_and_stray_rules_are_problems(world: SteppedWorld) -> N
     found = find(
         status_of(
             world,
-            groups=[group("track:0", rejected=(bad, bad)), group("track:1", suspect=True)],
+            groups=[group("track:0", rules=5, rejected=(bad, bad)), group("track:1", suspect=True)],
             strays=(Rejected("traptor-tracks:0:1", None, "unknown type"),),
         )
     )
@@ -267,7 +267,7 @@ def test_a_refused_reload_a_failing_job_and_a_start_without_rules_are_problems(w
 def app(**parts: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "key": "a1", "hold": None, "hold_why": None, "hold_until": None, "waiting": 0, "waiting_first": [],
-        "rejected": 0, "rejected_first": [], "filters": {"foreign": 0, "strange": 0},
+        "rejected": 0, "rejected_first": [], "mostly_rejected": [], "filters": {"foreign": 0, "strange": 0},
         "sync": {"trouble": None, "again_at": None},
     }  # fmt: skip
     return {**usual, **parts}
@@ -282,6 +282,39 @@ def test_each_hold_of_an_app_is_a_problem_or_none(world: SteppedWorld, kind: Hol
     else:
         one = only(found)
         assert (one.subject, one.name, one.kind, one.until) == (Subject.APP, "a1", kind, 9.0)
+
+
+def test_most_rules_of_a_group_that_are_rejected_are_an_error_and_single_ones_a_warning(
+    world: SteppedWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rules = [{"key": "traptor-track:0:1", "reason": "X does not take it"}]
+    board, status = Board(), status_of(world)
+
+    def found(**parts: Any) -> list[tuple[str, int]]:
+        seen = {**status, "apps": [app(rejected=2, rejected_first=rules, **parts)]}
+        board.look(seen, world.now)
+        return [(one.kind, one.level) for one in find(seen)]
+
+    assert found() == [("rejected", logging.WARNING)]
+    assert found(mostly_rejected=["track:0"]) == [("mostly_rejected", logging.ERROR)]
+    [listed] = board.listed(status["at"])
+    assert listed["subject"] == "app a1 MOSTLY REJECTED 2 rules"
+    assert listed["why"] == "most rules of track:0; traptor-track:0:1: X does not take it"
+    assert found() == [("rejected", logging.WARNING)]
+    assert [(one.levelname, one.getMessage()) for one in caplog.records if "most" in one.getMessage()] == [
+        ("ERROR", "most rules of a group are rejected"),
+        ("INFO", "no longer most rules of a group are rejected"),
+    ]
+
+
+@pytest.mark.parametrize(("valid", "level"), [(0, "ERROR"), (1, "ERROR"), (2, "WARNING"), (3, "WARNING")])
+def test_invalid_rules_of_a_group_are_graver_than_the_rest_of_it(
+    world: SteppedWorld, valid: int, level: str
+) -> None:
+    rejected = tuple(Rejected(f"traptor-track:0:{n}", TRACK, "it has no value") for n in range(2))
+    one = only(find(status_of(world, groups=[group("track:0", rules=valid, rejected=rejected)])))
+    assert logging.getLevelName(one.level) == level
 
 
 def test_what_an_app_cannot_take_is_a_problem(world: SteppedWorld) -> None:

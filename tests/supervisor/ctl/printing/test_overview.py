@@ -57,7 +57,16 @@ def test_an_app_shows_its_filters_and_its_dollars() -> None:
     for part in ("app", "all rules in effect", "852 of 1,000 (500 packed)", "3", "$5.00", "$1,234.50"):
         assert part in first, part
     assert "capped: $20 of $20 today" in second
-    assert "9 of 5,852 rules not yet" in printed(250, apps=[an_app(rules_in_effect=5843)])
+    of_before = printed(250, apps=[an_app(rules_in_effect=5843)])
+    assert "5,843 of 5,852 rules in effect, 9 not yet" in of_before
+    some = an_app(rules=44, rules_in_effect=34, pending=5, rejected=3, waiting=2)
+    assert "34 of 44 rules in effect, 5 not yet, 3 rejected, 2 without room" in printed(250, apps=[some])
+
+
+def test_a_connection_that_collects_some_of_its_rules_shows_of_how_many() -> None:
+    some = a_connection("v2:app", rules=3, uncollected=2)
+    assert "1 of 3" in printed(250, connections=[some]).splitlines()[-1]
+    assert "1 of 3" not in printed(250, connections=[{**some, "collecting": False}])
 
 
 def test_an_app_shows_what_it_costs_in_a_narrow_terminal_too() -> None:
