@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from support.collection import tweets_in
+from support.collection import messages_in, tweets_in
 from support.documented import shown
 from support.inventory import copy_tree, link_packages
 from support.paths import ROOT
@@ -115,7 +115,8 @@ class Reader:
 
 
 def tags(output: Path) -> set[str]:
-    return {rule["rule_tag"] for tweet in tweets_in(output) for rule in tweet["traptor"]["collection_rules"]}
+    delivered = [message["traptor"] for message in messages_in(output) if "traptor" in message]
+    return {rule["rule_tag"] for one in delivered for rule in one["collection_rules"]}
 
 
 def listens(port: int) -> bool:
@@ -176,4 +177,15 @@ def test_the_lines_of_the_readme_bring_a_tweet_for_the_readers_own_rule(reader: 
     wait_for(lambda: pid_of(status) not in (None, pid), "the worker is replaced")
     wait_for(lambda: "ice" in tags(output), "a tweet for the rule that was added")
     os.kill(json.loads(status.read_bytes())["pid"], signal.SIGINT)  # Ctrl-C
+    reader.terminal.wait()
+
+    [api] = re.findall(r"write `(api = v2)` below `\[traptor\]`", whole)
+    [api_url] = re.findall(r"`(api_url = [^`]+)`", whole)
+    on_v2 = re.sub(r"(?<=\[twitter\]\n).*?(?=\[)", f"{api_url}\n", ini, flags=re.DOTALL)
+    (reader.tree / "try.ini").write_text(reader.here(on_v2.replace("[traptor]\n", f"[traptor]\n{api}\n")))
+    assert "no errors, 0 warnings" in reader.run(check)
+    reader.terminal.enter(start)
+    output = reader.tree / "output" / "v2:first.jsonl"
+    wait_for(lambda: tags(output) == {"floods", "ice"}, "posts for both rules", within_s=2 * DEADLINE_S)
+    os.kill(json.loads(status.read_bytes())["pid"], signal.SIGINT)
     reader.terminal.wait()
