@@ -207,6 +207,7 @@ def test_any_message_on_the_channel_is_a_hint_or_counted(payload: bytes) -> None
         "c",
         on_hint=hints.append,
         on_subscribed=lambda: None,
+        on_lost=lambda: None,
         tell=lambda _error: None,
     )
     listener._take("message", payload)

@@ -164,7 +164,7 @@ def test_check_warns_of_rules_and_connections_that_will_not_stream(make_collecti
     assert done.returncode == 0
     said = spaceless(done.stdout)
     assert "warning: traptor-track:0:bad: " in said
-    assert "warning: traptor-track:0:pasted: " in said
+    assert "warning: doubtful: traptor-track:0:pasted: " in said
     assert "U+FEFF" in said
     assert "warning: no key for track:1: add keys, or they wait" in said
 
