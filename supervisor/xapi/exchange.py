@@ -18,6 +18,7 @@ from traptor.supervisor.xapi.quota import Quota, quota_of
 TIMEOUT_S = 30.0  # of a request from the connect to the last byte
 _SAY_ALL = frozenset({401, 403})  # statuses whose text is awaited for a moment only
 _TEXT_WITHIN_S = 1.0
+_TEXT_BYTES = 4096
 _MAX_ANSWER_BYTES = 32 << 20  # a thousand filters of 2,048 characters, escaped, are 12 MiB
 _MAX_HEADER_BYTES = 16 << 10
 _PIECE_BYTES = 1 << 16
@@ -101,7 +102,7 @@ class Exchange:
             proxy=self._proxy,
             timeout=aiohttp.ClientTimeout(total=timeout_s),
         ) as response:
-            read = _read_soon if response.status in _SAY_ALL else _read
+            read = text_soon if response.status in _SAY_ALL else _read
             raw = _without(authorization, await read(response))
             return Reply(response.status, quota_of(response.headers), raw)
 
@@ -139,14 +140,14 @@ class _TooLarge(Exception):
     """The answer is longer than any that X could mean."""
 
 
-async def _read_soon(response: aiohttp.ClientResponse) -> bytes:
-    """Return what comes of a refusal's text within a moment."""
-    pieces = bytearray()
+async def text_soon(response: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of a refusal's text, as far as it comes within a moment: its status is enough."""
+    raw = b""
     with suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(_TEXT_WITHIN_S):
-            while len(pieces) < _PIECE_BYTES and (piece := await response.content.readany()):
-                pieces += piece
-    return bytes(pieces)
+            while len(raw) < _TEXT_BYTES and (piece := await response.content.read(_TEXT_BYTES - len(raw))):
+                raw += piece
+    return raw
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import IO
 
 import aiohttp
 from yarl import URL
 
+from traptor.supervisor.xapi.exchange import text_soon
 from traptor.supervisor.xapi.failures import BadAnswer, ServerTrouble, XFailure
 from traptor.supervisor.xapi.problems import failure_of
 from traptor.supervisor.xapi.quota import quota_of
 from traptor.supervisor.xapi.steplimit import STEP_BYTES, StepLimit
 
 WITHIN_S = 60.0  # for the connect and the answer's headers together, and for each step of a file
-_SAID_BYTES = 4096
-_SAID_WITHIN_S = 1.0
 _MOST_LINE_BYTES = 1 << 16
 _NO_OTHER = aiohttp.ClientTimeout(total=None)  # time limit than ours
 
@@ -122,12 +120,7 @@ class Transfer:
 async def _refusal(what: str, response: aiohttp.ClientResponse) -> XFailure | None:
     if 200 <= response.status < 300:
         return None
-    raw = b""
-    with suppress(TimeoutError, aiohttp.ClientError):  # the status is enough
-        async with asyncio.timeout(_SAID_WITHIN_S):
-            while len(raw) < _SAID_BYTES and (piece := await response.content.read(_SAID_BYTES - len(raw))):
-                raw += piece
-    return failure_of(what, response.status, raw, quota_of(response.headers))
+    return failure_of(what, response.status, await text_soon(response), quota_of(response.headers))
 
 
 async def _lines(what: str, response: aiohttp.ClientResponse, limit: StepLimit) -> AsyncIterator[bytes]:
