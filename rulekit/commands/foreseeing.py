@@ -12,6 +12,7 @@ from traptor.common.rules.rule import Limits, RuleType
 from traptor.common.terminal import report_console
 from traptor.common.text import counted
 from traptor.rulekit.changes.doubles import Coming, Doubles
+from traptor.rulekit.changes.state import NO_FILTER
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.commands.foresight import Foresight
 from traptor.rulekit.commands.loading import Loading, gathered, id_option, replace_option, target_of
@@ -182,7 +183,7 @@ def _checked(given: Given, rule_type: RuleType, limits: Limits, why_no_filter: W
                     if (why := why_no_filter(rule.values)) is not None:
                         checked.unfiltered += 1
                         if len(checked.without) < _MOST_BAD:
-                            checked.without.append(BadRow(row.number, f"no filter at X: {why}"))
+                            checked.without.append(BadRow(row.number, f"{NO_FILTER}{why}"))
                 else:
                     checked.repeated += 1
             except ValueError as error:

@@ -17,6 +17,7 @@ from traptor.common.rules.rule import GroupId, Inactive, Rejected, Rule, RuleTyp
 from traptor.common.terminal import report_console, write_data_as_utf8
 from traptor.common.text import one_line, safe_json
 from traptor.rulekit.changes.holdings import Holdings, Stored
+from traptor.rulekit.changes.state import state_of
 from traptor.rulekit.commands.editing import NoSuchRule
 from traptor.rulekit.commands.parts.changing import read_shown
 from traptor.rulekit.commands.parts.kit import Kit, Where, a_place, json_option, kit_of, say, say_json
@@ -196,14 +197,9 @@ def _list_group(reader: _Reader, group: GroupId, as_json: bool) -> None:
 
 
 def _rule_json(rule: Stored, found: Found, why_no_filter: str | None) -> dict[str, object]:
-    match found:
-        case Rule():
-            state = "valid" if why_no_filter is None else f"no filter at X: {why_no_filter}"
-            state, values = f"{state}; {found.doubt}" if found.doubt else state, list(found.values)
-        case Inactive():
-            state, values = f"inactive: status {found.status}", []
-        case Rejected():
-            state, values = f"invalid: {found.reason}", []
+    state, values = state_of(found, why_no_filter), list(found.values) if isinstance(found, Rule) else []
+    if isinstance(found, Rule) and found.doubt:
+        state += f"; {found.doubt}"
     return {
         "key": rule.key,
         "rule_id": rule.rule_id,

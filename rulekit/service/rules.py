@@ -12,12 +12,13 @@ from aiohttp import web
 from traptor.common.config.settings import Settings
 from traptor.common.errors import TraptorError
 from traptor.common.redis.client import blocking_redis_client
-from traptor.common.rules.rule import GroupId, Inactive, Limits, Rejected, RuleType
+from traptor.common.rules.rule import GroupId, Limits, RuleType
 from traptor.rulekit.changes.change import ChangeKind, by_group
 from traptor.rulekit.changes.editing import chosen, removal
 from traptor.rulekit.changes.holdings import Holdings, Stored
 from traptor.rulekit.changes.loading import LoadTarget
 from traptor.rulekit.changes.single import SingleLoad
+from traptor.rulekit.changes.state import state_of
 from traptor.rulekit.changes.wanted import wanted_rule
 from traptor.rulekit.keeping.changing import Hearing, Steps, WorkOut, apply_change
 from traptor.rulekit.keeping.history import Signature
@@ -36,9 +37,6 @@ from traptor.rulekit.service.validation import (
 )
 from traptor.rulekit.service.where import read_where
 from traptor.rulekit.sources.row import Row
-
-NO_FILTER = "no filter at X: "
-"""What the state of a rule begins with for which X has no filter."""
 
 _MOST = 1_000
 _USUAL = 50
@@ -223,16 +221,11 @@ class RuleDesk:
 
     def _told(self, rule: Stored, why_no_filter: str | None) -> dict[str, Any]:
         judged = rule.judged(self._settings().supervisor.honour_status, self._limits())
-        state = "valid" if why_no_filter is None else f"{NO_FILTER}{why_no_filter}"
-        if isinstance(judged, Inactive):
-            state = f"inactive: status {judged.status}"
-        elif isinstance(judged, Rejected):
-            state = f"invalid: {judged.reason}"
         return {
             "key": rule.key,
             "group": str(rule.group),
             "rule_id": rule.rule_id,
-            "state": state,
+            "state": state_of(judged, why_no_filter),
             "fields": dict(rule.fields),
         }
 

@@ -17,6 +17,7 @@ import orjson
 import redis
 from rich.console import Console
 
+from traptor.common.config.kinds.v2 import V2
 from traptor.common.config.sections.redis import RedisSection
 from traptor.common.config.sections.traptor import TraptorSection
 from traptor.common.config.sections.twitter import TwitterSection
@@ -56,7 +57,7 @@ class Kit:
     @property
     def is_v2(self) -> bool:
         """Whether rules become filters at X (`api = v2`)."""
-        return self.traptor.api == "v2"
+        return self.traptor.api == V2
 
     @property
     def twitter(self) -> TwitterSection:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from traptor.common.config.kinds.v2 import V2
 from traptor.common.rules.normalise import read_rule
 from traptor.common.rules.rule import Limits, Rule
 from traptor.rulekit.figures.recent import recent_lines
@@ -59,7 +60,7 @@ class RuleRooms:
         settings = self._settings()
         allowance = Allowance(settings.twitter.rules_per_app, settings.twitter.rule_length)
         told = outlook(verdict.kind.rule_type, verdict.values, allowance)
-        why = why_no_filter(told) if settings.traptor.api == "v2" else None
+        why = why_no_filter(told) if settings.traptor.api == V2 else None
         return {"v2": told} if why is None else {"v2": told, "no_filter": why}
 
     def _seen(self, verdicts: Sequence[Verdict]) -> tuple[int, Sequence[int]]:

@@ -9,7 +9,7 @@ import click
 from traptor.common.config.sections.traptor import TraptorSection
 from traptor.common.config.sections.twitter import TwitterSection
 from traptor.common.rules.rule import GroupId, Rule, RuleType
-from traptor.rulekit.service.rules import NO_FILTER
+from traptor.rulekit.changes.state import NO_FILTER
 from traptor.supervisor.apps.configured import limits_of, wording_of
 from traptor.supervisor.apps.wanted.composed import composed
 from traptor.supervisor.apps.wanted.translated import translated
