@@ -97,10 +97,6 @@ class App:
         self.credit.retry_s = settings.credit_retry_s
         self.look()
 
-    def unfiltered(self, key: str) -> str | None:
-        """Return why X has no filter for the rule with this Redis key, and gets none; None if it shall."""
-        return self.without_filter.get(key)
-
     @property
     def without_filter(self) -> Mapping[str, str]:
         """Why X has no filter for a rule, and gets none, by the rule's Redis key."""

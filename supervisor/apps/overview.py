@@ -38,7 +38,7 @@ def overview(app: App, expand: Expand, now: Instant) -> dict[str, Any]:
         "hold_until": None if hold is None else hold.until,
         "rules": app.filtering.rules_valid,
         "rules_in_effect": in_effect,
-        "pending": max(0, app.filtering.rules_valid - in_effect - len(app.composed.left_out)),
+        "pending": max(0, app.filtering.rules_valid - in_effect - len(app.composed.without_filter)),
         "waiting": len(app.composed.waiting),
         "waiting_first": _rules(app.composed.waiting),
         "rejected": len(app.composed.refused),

@@ -33,12 +33,9 @@ class AppView(Protocol):
     def hold(self) -> Hold | None:
         """Return why its stream may not open, or None."""
 
-    def unfiltered(self, key: str) -> str | None:
-        """Return why X has no filter for the rule with this Redis key, and gets none; None if it shall."""
-
     @property
     def without_filter(self) -> Mapping[str, str]:
-        """The same of all its rules, by Redis key."""
+        """Why X has no filter for a rule, and gets none, by the rule's Redis key."""
 
     def connected(self) -> None:
         """Record that X opened the stream."""

@@ -51,7 +51,7 @@ def _placed(rule: Rule, context: Context) -> dict[str, Any]:
         "group": str(rule.group),
         "connection": c.name if c is not None else None,
         "collected": carrying is not None,
-        "no_filter": app.unfiltered(rule.key) if app is not None else None,
+        "no_filter": app.without_filter.get(rule.key) if app is not None else None,
         "rejected": None,
     }
 

@@ -23,18 +23,11 @@ class PaperApp:
     in_effect: InEffect = field(default_factory=InEffect)
     held: Hold | None = None
     heard: list[str] = field(default_factory=list)  # what connections told it
-    without: dict[str, str] = field(default_factory=dict)  # rules that get no filter, and why
+    without_filter: dict[str, str] = field(default_factory=dict)  # rules that get no filter, and why
     reads: dict[str, Reads] = field(default_factory=dict)  # by worker: its total
 
     def hold(self) -> Hold | None:
         return self.held
-
-    def unfiltered(self, key: str) -> str | None:
-        return self.without.get(key)
-
-    @property
-    def without_filter(self) -> dict[str, str]:
-        return self.without
 
     def connected(self) -> None:
         self.heard.append("connected")

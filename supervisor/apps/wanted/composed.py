@@ -62,11 +62,6 @@ class Composed:
         return len({one.text for one in self.composition.filters if one.is_packed})
 
     @cached_property
-    def left_out(self) -> frozenset[str]:
-        """The Redis keys of the rules that wait for room, or are refused."""
-        return frozenset(rule.key for rule in (*self.waiting, *self.refused))
-
-    @cached_property
     def refused_by_group(self) -> Counter[GroupId]:
         """How many rules of each group are refused, where any are."""
         return Counter(rule.group for rule in self.refused if rule.group is not None)
@@ -102,7 +97,7 @@ def composed(
     clause stands alone. Where nothing of the basis has changed, this is `before` itself.
     """
     owner = Goal(limits.collection, {}, limits.policy, limits.filters)
-    refused = {value: one.reason for value, one in standing.refused.items() if one.until > now}
+    refused = standing.refusals(now)
     foreign = _foreign(standing, owner, [group.demand for group in groups])
     allowance = Allowance(max(0, limits.filters - foreign), limits.length)
     basis = Basis(tuple(groups), limits, allowance, refused)

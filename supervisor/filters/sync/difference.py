@@ -84,8 +84,7 @@ def difference(standing: Standing, goal: Goal, now: float) -> FilterDifference:
 
 def _without_wrong(missing: list[str], refused: dict[str, str], standing: Standing, now: float) -> list[str]:
     """Return the missing values whose suffix X may take; the others go to `refused`."""
-    recent = {value: one.reason for value, one in standing.refused.items() if one.until > now}
-    if not (wrong := wrong_suffixes(recent, standing, {})):
+    if not (wrong := wrong_suffixes(standing.refusals(now), standing, {})):
         return missing
     refused |= {value: why for value in missing if (why := wrong.get(suffix_of(value)))}
     return [value for value in missing if value not in refused]

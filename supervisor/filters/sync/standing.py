@@ -79,6 +79,10 @@ class Standing:
         """Tell whether X has taken the value before."""
         return digest(value) in self.taken
 
+    def refusals(self, now: float) -> dict[str, str]:
+        """Return the values that are not tried again yet, each with X's reason."""
+        return {value: one.reason for value, one in self.refused.items() if one.until > now}
+
     def room(self, capacity: int, now: float) -> int:
         """Return how many filters can be added."""
         most = capacity if self.full_at is None or now >= self.full_until else min(capacity, self.full_at)

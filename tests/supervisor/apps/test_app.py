@@ -272,8 +272,8 @@ def test_what_x_refuses_goes_back_to_its_rule_and_the_rest_goes_in(
         refused = {one.key: one.reason for one in app.composed.refused}
         assert list(refused) == ["traptor-track:0:0", "traptor-track:0:49"]
         assert all("stop word" in reason for reason in refused.values())
-        assert "stop word" in (app.unfiltered("traptor-track:0:49") or "")
-        assert app.unfiltered("traptor-track:0:1") is None
+        assert "stop word" in (app.without_filter.get("traptor-track:0:49") or "")
+        assert app.without_filter.get("traptor-track:0:1") is None
         assert len(world.values) == 48
         lines = [record.fields["key"] for record in caplog.records if record.getMessage() == "rule rejected"]
         assert sorted(lines) == ["traptor-track:0:0", "traptor-track:0:49"]
@@ -376,7 +376,7 @@ def test_what_finds_no_room_waits_by_rule(start: Callable[..., AppWorld]) -> Non
     assert len(world.values) == 10
     assert len(app.composed.waiting) == 10
     assert "full" in app.composed.waiting[0].reason
-    assert app.unfiltered(app.composed.waiting[0].key) == app.composed.waiting[0].reason
+    assert app.without_filter[app.composed.waiting[0].key] == app.composed.waiting[0].reason
     assert len(keys(app)) == 10
 
 
@@ -387,7 +387,7 @@ def test_a_box_too_large_for_any_filter_is_rejected_and_waits_for_nothing(world:
     [refused] = app.composed.refused
     assert refused.key == "traptor-locations:0:0"
     assert "88 tiles of 4298 characters" in refused.reason
-    assert app.unfiltered(refused.key) == refused.reason
+    assert app.without_filter[refused.key] == refused.reason
     assert len(keys(app)) == 1
 
 
@@ -399,7 +399,7 @@ def test_the_whole_world_is_rejected_by_its_number_of_tiles_and_the_other_boxes_
     [refused] = app.composed.refused
     assert refused.key == "traptor-locations:0:0"
     assert refused.reason.startswith("the box takes about 1,300,000 tiles, and no filter has room for more")
-    assert app.unfiltered(refused.key) == refused.reason
+    assert app.without_filter[refused.key] == refused.reason
     assert app.without_filter == {refused.key: refused.reason}
     assert len(keys(app)) == 1
 

@@ -140,6 +140,6 @@ def test_of_an_app_s_rules_those_in_effect_are_collected_whatever_its_worker_was
         told = [one for rule in (forked, other) for one in rules_named(world.context, world.groups, rule.key)]
         assert [one["rule"] for one in told if one["collected"]] == expected
         assert {one["connection"] for one in told} == {"track:0"}
-    world.context.apps = PaperApps({"app": PaperApp(without={other.key: "full"})})
+    world.context.apps = PaperApps({"app": PaperApp(without_filter={other.key: "full"})})
     told = [one for rule in (forked, other) for one in rules_named(world.context, world.groups, rule.key)]
     assert [one["no_filter"] for one in told] == [None, "full"]
