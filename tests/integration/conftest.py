@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -73,6 +74,15 @@ def make_collection(
         collection.end()
         process.stop()
     client.close()
+
+
+@pytest.fixture
+def sleeper() -> Iterator[psutil.Process]:
+    """A process that may be stopped and killed."""
+    process = subprocess.Popen(["sleep", "60"])
+    yield psutil.Process(process.pid)
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -54,14 +53,6 @@ class Recorder:
 @pytest.fixture
 def on() -> Any:
     return Recorder()
-
-
-@pytest.fixture
-def sleeper() -> Iterator[psutil.Process]:
-    process = subprocess.Popen(["sleep", "60"])
-    yield psutil.Process(process.pid)
-    process.kill()
-    process.wait()
 
 
 def havoc(on: Any, kind: Kind, connections: int = 1, lot: float = 0.0) -> Havoc:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +49,6 @@ def on(calls: list[str], tmp_path: Path) -> Any:
     one: Any = Recorder(calls)
     kafka = Clusters(one, ("posts",))
     return Victims(one, kafka, one, one, one, one, one, ini, dict.fromkeys(FULL_DISKS, one))
-
-
-@pytest.fixture
-def sleeper() -> Iterator[psutil.Process]:
-    process = subprocess.Popen(["sleep", "60"])
-    yield psutil.Process(process.pid)
-    process.kill()
-    process.wait()
 
 
 def havoc(on: Any, *disturbances: Disturbance) -> Havoc:
