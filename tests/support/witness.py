@@ -41,7 +41,7 @@ class Witness:
         return [line for line in b"".join(self._pieces).split(b"\r\n")[:-1] if line]
 
     def close(self) -> None:
-        with suppress(RuntimeError):  # the server ended it
+        with suppress(RuntimeError, OSError):  # the server ended it, before or in this moment
             self._answer.raw.shutdown()
         self._thread.join()
         self._answer.close()
